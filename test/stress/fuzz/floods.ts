@@ -1,3 +1,4 @@
+import { defaultBudgetLimits } from '../../../src/execute/budgets/limits.ts';
 import { encodeRequest } from '../../../src/grpc/codec.ts';
 import { callMethod } from '../../../src/reply/reply.ts';
 import {
@@ -24,6 +25,12 @@ interface Flood {
   readonly pauseMs: number;
 }
 
+/** Maximum number of pipelined requests. */
+const mostPipelined = 500;
+
+/** Time in which a service answers as many requests that hang, in milliseconds. It runs a few of a connection at a time. */
+const pipelinedMs = Math.ceil(mostPipelined / defaultBudgetLimits.maxPipelined) * deadlineMs;
+
 /** Floods of both protocols. Other requests must be answered meanwhile, and the connections must end. */
 export const floods = attackOf<Flood>({
   name: 'floods',
@@ -34,7 +41,7 @@ export const floods = attackOf<Flood>({
   async run({ name, protocol, bytes, pauseMs }, { service }) {
     const steps: Step[] = [{ kind: 'send', bytes }, { kind: 'pause', ms: pauseMs }, { kind: 'end' }];
     const port = protocol === 'http' ? service.httpPort : service.grpcPort;
-    const [{ kind }] = await Promise.all([connectAndSend(port, steps, 2 * deadlineMs + marginMs), service.check()]);
+    const [{ kind }] = await Promise.all([connectAndSend(port, steps, pipelinedMs + marginMs), service.check()]);
     if (kind === 'hang' || kind === 'refused') throw new Error(`${kind} after the flood of ${name}`);
   },
 });
@@ -49,7 +56,7 @@ function randomFlood(random: Random): Flood {
     return {
       name: `pipelined ${path}`,
       protocol: 'http',
-      bytes: Buffer.from(request.repeat(1 + random.below(500))),
+      bytes: Buffer.from(request.repeat(1 + random.below(mostPipelined))),
       pauseMs,
     };
   }

@@ -15,6 +15,7 @@ export interface CallsOfPlan {
 }
 
 export interface CallOfPlan {
+  /** The call, without its own continuation. */
   readonly call: Call;
   /** Canonical path of the callee's plan. */
   readonly path: string;
@@ -27,7 +28,7 @@ export interface CallOfPlan {
 /** Number of results from which those of a repeated call take no more memory: it keeps counts of so many values. */
 const mostResults = 1000;
 
-/** Returns the calls of the stages of a plan. They do not refer to the plan, which may be long. */
+/** Returns the calls of the stages of a plan. They do not refer to the plan or to continuations, which may be long. */
 export function callsOfPlan(plan: CallsPlan): CallsOfPlan {
   const needOf = callsBelow(plan);
   const shared = sharedContinuation(plan);
@@ -43,7 +44,7 @@ export function callsOfPlan(plan: CallsPlan): CallsOfPlan {
       neededCalls += count * (1 + neededBelow);
       results += Math.min(count, mostResults);
       return {
-        call,
+        call: call.then === undefined ? call : { ...call, then: undefined },
         path: call.then === undefined ? sharedPath : formatPath(call.then),
         calledMethod: calledMethod(call.scheme, call.then ?? shared),
         neededBelow,

@@ -136,6 +136,26 @@ describe('the cause of a difference', () => {
     );
   });
 
+  it('is not a policy that only refuses requests, if headers of answers differ', () => {
+    const filter = (value: string): string => `apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: { name: lua }
+spec: { workloadSelector: { labels: { app: catalog } }, configPatches: [{ patch: { value: { typed_config: { inline_code: ${value} } } } }] }
+`;
+    const policy = (action: string, value: string): string => `apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: catalog }
+spec: { action: ${action}, selector: { matchLabels: { app: catalog } }, rules: [{ when: [{ key: "request.headers[x-a]", values: [${value}] }] }] }
+`;
+    const known: Cause[] = [
+      { kind: 'AuthorizationPolicy', namespace: 'default', name: 'catalog', place: 'rules[0]', where: undefined },
+    ];
+    const cause = (action: string): string | undefined =>
+      causeOf('answer_header', [filter('a'), policy(action, 'a')], [filter('b'), policy(action, 'b')], known);
+    assert.match(cause('DENY') ?? '', /^EnvoyFilter lua, configPatches\[0\]/);
+    assert.match(cause('CUSTOM') ?? '', /^AuthorizationPolicy catalog/);
+  });
+
   it('is the labels of a subset if a route changed too, but only its timeout', () => {
     const subset: Cause = {
       kind: 'DestinationRule',

@@ -23,6 +23,12 @@ export interface DifferenceSigns {
 /** Kinds of policies about requests. */
 const requestPolicies = new Set(['RequestAuthentication', 'AuthorizationPolicy']);
 
+/** Kinds of differences of what a callee receives and of the headers of answers. */
+const contentKinds: ReadonlySet<DifferenceKind> = new Set([
+  ...(['mtls', 'identity', 'server_name', 'certificate'] as const),
+  ...(['path', 'method', 'authority', 'request_header', 'answer_header'] as const),
+]);
+
 /** Kinds of objects with routes of requests. */
 const routeKinds = new Set(['VirtualService', 'HTTPRoute', 'GRPCRoute']);
 
@@ -56,8 +62,9 @@ export class CauseFinder {
    * @param kind kind of the difference
    */
   causesOf(kind: DifferenceKind, { known, edge, isRefusal }: DifferenceSigns): Cause[] {
-    const others = this.changed.filter((object) => mayEndConnections(object, known, edge));
-    const possible = isRefusal || others.length === 0 ? this.changed : others;
+    const changing = this.changed.filter((object) => !isRefusingOnly(object) || !contentKinds.has(kind));
+    const others = changing.filter((object) => isRefusal || mayEndConnections(object, known, edge));
+    const possible = others.length === 0 ? this.changed : others;
     const found = possible.flatMap((object) => candidateOf(object, kind, known, edge) ?? []);
     const most = Math.max(...found.map(({ weight }) => weight));
     const best = found.filter(({ weight }) => weight === most);
@@ -109,6 +116,12 @@ const weights = { likelyField: 4, changedPlace: 2, changedElsewhere: 1 } as cons
 function mayEndConnections(object: ChangedObject, known: readonly Cause[], edge: EdgeObjects | undefined): boolean {
   if (requestPolicies.has(object.kind)) return false;
   return !routeKinds.has(object.kind) || edge?.gateways.length !== 0 || namesOf(object, known).length > 0;
+}
+
+/** Reports whether an object refuses requests, and changes none. A service that an action CUSTOM asks may change headers. */
+function isRefusingOnly({ kind, before, after }: ChangedObject): boolean {
+  const actions = [before, after].map((side) => fieldValue(side?.object, ['spec', 'action']));
+  return kind === 'AuthorizationPolicy' && !actions.includes('CUSTOM');
 }
 
 /** Returns the causes in Envoy's configuration that name an object. */

@@ -156,6 +156,24 @@ spec: { action: ${action}, selector: { matchLabels: { app: catalog } }, rules: [
     assert.match(cause('CUSTOM') ?? '', /^AuthorizationPolicy catalog/);
   });
 
+  it('is not an object that no proxy reads, also if several are possible', () => {
+    const policy = (name: string, mode: string): string => `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: ${name} }
+spec: { mtls: { mode: ${mode} } }
+`;
+    const others = (value: string): string[] => [
+      `apiVersion: v1\nkind: Secret\nmetadata: { name: keys }\ndata: { key: ${value} }\n`,
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: app }\ndata: { key: ${value} }\n`,
+      `apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: app }\nspec: { minAvailable: ${value} }\n`,
+    ];
+    assert.equal(
+      causeOf('direct_answer', [...others('a'), policy('one', 'STRICT')], [...others('b'), policy('one', 'DISABLE')]),
+      'PeerAuthentication one, mtls.mode new.yaml:19',
+    );
+    assert.equal(causeOf('direct_answer', others('a'), others('b')), undefined);
+  });
+
   it('is the labels of a subset if a route changed too, but only its timeout', () => {
     const subset: Cause = {
       kind: 'DestinationRule',

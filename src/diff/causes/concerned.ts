@@ -1,7 +1,9 @@
 import { type KubeObject, namespaceOf, selects } from '../../istio/resources/objects.ts';
 import { fullHost } from '../../istio/resources/routes.ts';
 import type { EdgeObjects, EdgeWorkload } from '../edge-objects.ts';
+import { isCertificate } from './certificate-secret.ts';
 import { isRecord } from './changed-parts.ts';
+import { isTranslated } from './unseen-objects.ts';
 
 /** Namespace whose policies are those of the whole mesh. */
 const rootNamespace = 'istio-system';
@@ -48,8 +50,14 @@ export function concerns(object: KubeObject, edge: EdgeObjects): boolean {
       return [...callers, ...receivers].some((one) => one.namespace === object.metadata.name);
     case 'ServiceAccount':
       return false;
+    case 'Secret':
+      return isCertificate(object) && isSelected(object, [...callers, ...receivers, ...gateways]);
+    case 'ConfigMap':
+      // It holds the configuration of the mesh. Others are for programs in containers.
+      return object.metadata.name === 'istio' && namespace === rootNamespace;
     default:
-      return isSelected(object, [...callers, ...receivers, ...gateways]);
+      // No proxy sees an object of a kind that istiod does not read, such as a PodDisruptionBudget.
+      return isTranslated(object) && isSelected(object, [...callers, ...receivers, ...gateways]);
   }
 }
 

@@ -62,7 +62,7 @@ function reasonOf(changed: ChangedObject): string | undefined {
 }
 
 /** Reports whether istiod translates an object into the configuration of proxies. */
-function isTranslated(object: KubeObject): boolean {
+export function isTranslated(object: KubeObject): boolean {
   const group = groupOf(object);
   return group.endsWith('istio.io') || group === 'gateway.networking.k8s.io' || object.kind === 'Service';
 }

@@ -34,6 +34,8 @@ interface KnownPlan {
   readonly bytes: number;
 }
 
+/** Length of the longest path that is kept. For longer ones, the search would cost more than it saves on average. */
+const longestPath = 4096;
 /** Memory that known plans may take, in bytes. */
 const maxBytes = 2_000_000;
 /**
@@ -63,6 +65,7 @@ export class KnownPlans {
    * @throws MeshmockError as `parsePath`
    */
   read(path: string, limits: PlanLimits): PreparedPlan {
+    if (path.length > longestPath) return preparedPlan(parsePath(path, limits));
     const known = this.plans.get(path);
     const { maxCalls, maxDepth } = limits;
     if (known !== undefined && known.maxCalls <= maxCalls && known.maxDepth <= maxDepth) return known.prepared;

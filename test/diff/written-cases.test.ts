@@ -6,6 +6,7 @@ import type { Comparison } from '../../src/diff/comparison.ts';
 import type { Observation } from '../../src/diff/observation.ts';
 import type { Probe } from '../../src/diff/probe.ts';
 import { SecretMarks } from '../../src/diff/secret-values.ts';
+import { requestTitle } from '../../src/diff/written-cases/case-request.ts';
 import { caseOfDifference, type WriteSettings, writeCases } from '../../src/diff/written-cases/write-cases.ts';
 import { comparison, destination, noLonger, observation, outcome, probe, request, service, workload } from './make.ts';
 
@@ -18,6 +19,15 @@ const settings: WriteSettings = {
   tokenOf: () => undefined,
   secrets: new SecretMarks(),
 };
+
+test('the name of a case has the state of the token, with its article', () => {
+  const place = { kind: 'header', name: 'authorization', prefix: 'Bearer ' } as const;
+  const claims = { issuer: 'me', subject: 'a', audiences: [], claims: {}, place };
+  const titleOf = (state: 'valid' | 'expired'): string =>
+    requestTitle(probe({ request: request({ token: { state, ...claims } }) }), new SecretMarks());
+  assert.match(titleOf('valid'), / with a valid token$/);
+  assert.match(titleOf('expired'), / with an expired token$/);
+});
 
 function compared(...pairs: readonly (readonly [Probe, Observation, Observation])[]): Comparison {
   return comparison({

@@ -105,7 +105,9 @@ export function requestTitle({ request, destination, caller, mode }: Probe, secr
     protocol === 'http' ? method : protocol,
     target,
     ...headers.map((header) => `${header.name}=${shownValue(header, secrets)}`),
-    ...(token === undefined ? [] : [`with a ${token.state.replace('_', ' ')} token`]),
+    ...(token === undefined
+      ? []
+      : [`with ${token.state === 'expired' ? 'an' : 'a'} ${token.state.replace('_', ' ')} token`]),
     ...(mode.kind === 'slow' ? ['if it is slow'] : []),
     ...(mode.kind === 'failing' ? ['if it fails'] : []),
     ...(mode.kind === 'burst' ? [`${mode.count} times at once`] : []),

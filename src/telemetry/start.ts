@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import type { TracerProvider } from '@opentelemetry/api';
 import { optional } from '../error/optional.ts';
 import type { Identity } from '../reply/reply.ts';
@@ -73,8 +72,6 @@ async function startPipeline(
   if (unwanted.length === signals.length) return noTelemetry();
   for (const signal of unwanted) env[`OTEL_${signal}_EXPORTER`] = 'none';
   const hasSpans = wantsSpans(env);
-  // V8 would take spans for objects that live long, and collect everything each second under load.
-  if (hasSpans) setFlagsFromString('--no-allocation-site-pretenuring');
   for (const name in defaults) env[name] ??= defaults[name];
   if (!/(?:^|,)\s*service\.name=/.test(env.OTEL_RESOURCE_ATTRIBUTES ?? ''))
     env.OTEL_SERVICE_NAME ??= serviceName(identity);

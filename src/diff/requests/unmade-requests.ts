@@ -5,7 +5,6 @@ import type { ClassRequest } from './class-request.ts';
 import { type Condition, type FixedParts, type RequestParts, shownConditionText } from './condition.ts';
 import { conditionsOf, type Formula } from './formula.ts';
 import { chooseRoute, type ParsedRoute, type ParsedSide } from './parse-side.ts';
-
 import { unmetConditions, type Variable } from './variables.ts';
 
 /** Returns the conditions that no request satisfies, or whose truth is not known. */

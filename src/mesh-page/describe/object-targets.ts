@@ -1,4 +1,4 @@
-import { type Json, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
+import { isJsonObject, type Json, type JsonObject, objectsAt, textAt, valueAt } from '../../diff/pieces/json.ts';
 import { groupOf, type KubeObject, namespaceOf } from '../../istio/resources/objects.ts';
 import { fullHost } from '../../istio/resources/routes.ts';
 import { pairsAt, presentFields, shownAt } from './fields.ts';
@@ -9,7 +9,9 @@ const specs = new WeakMap<object, Json>();
 /** Returns the spec of an object, without fields that count as absent. Nothing is known about the types of the others. */
 export function specOf({ spec }: KubeObject): Json {
   if (typeof spec !== 'object' || spec === null) return {};
-  const present = specs.get(spec) ?? presentFields(spec) ?? {};
+  const known = specs.get(spec);
+  if (known !== undefined) return known;
+  const present = presentFields(spec) ?? {};
   specs.set(spec, present);
   return present;
 }
@@ -24,9 +26,15 @@ export function targetText(object: KubeObject, rootNamespace: string): string {
     const place = namespace === rootNamespace ? 'all namespaces' : `namespace ${namespace}`;
     return `pods with ${selected.join(' and ')} in ${place}`;
   }
-  const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
+  const refs = targetRefsOf(spec);
   if (refs.length > 0) return list(refs.map((ref) => `${shownAt(ref, 'kind')} ${shownAt(ref, 'name')}`));
   return namespace === rootNamespace ? 'all pods of the mesh' : `all pods in namespace ${namespace}`;
+}
+
+/** Returns the references of a policy to its targets; older fields have one only. */
+function targetRefsOf(spec: Json): JsonObject[] {
+  const one = valueAt(spec, 'targetRef');
+  return [...objectsAt(spec, 'targetRefs'), ...(isJsonObject(one) ? [one] : [])];
 }
 
 /** Returns the labels that an object selects; none if it selects all pods. */
@@ -46,7 +54,7 @@ export function appliesTo(
   const spec = specOf(object);
   if (object.kind === 'Gateway') return isOfGateway(object, pod);
   if (namespace !== pod.namespace && namespace !== rootNamespace) return false;
-  const refs = [...objectsAt(spec, 'targetRefs'), ...objectsAt({ refs: [valueAt(spec, 'targetRef') ?? null] }, 'refs')];
+  const refs = targetRefsOf(spec);
   if (refs.length > 0)
     return refs.some((ref) => pod.labels['gateway.networking.k8s.io/gateway-name'] === textAt(ref, 'name'));
   return selectorOf(object).every(([name, value]) => pod.labels[name] === value);
